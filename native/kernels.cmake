@@ -1,7 +1,7 @@
 # Our own kernels. Some files are compiled for a certain processor; `supported.cc` says whether it is there.
 function(chainrule_kernels prefix)
-  set(avx2 batch_norm.cc recurrence_avx2.cc thin_convolution.cc winograd_avx2.cc)
-  set(avx512 recurrence_avx512.cc winograd_avx512.cc)
+  set(avx2 attention_avx2.cc batch_norm.cc recurrence_avx2.cc thin_convolution.cc winograd_avx2.cc)
+  set(avx512 attention_avx512.cc recurrence_avx512.cc winograd_avx512.cc)
   list(TRANSFORM avx2 PREPEND "${prefix}/")
   list(TRANSFORM avx512 PREPEND "${prefix}/")
   set(wide "-mavx512f;-mavx512dq;-mavx512vl;-mavx512bw;-mavx2;-mfma")
@@ -14,8 +14,8 @@ function(chainrule_kernels prefix)
   endif()
   set_source_files_properties(${avx2} PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma")
   set_source_files_properties(${avx512} PROPERTIES COMPILE_OPTIONS "${wide}")
-  add_library(kernels OBJECT ${avx2} ${avx512} "${prefix}/recurrence.cc" "${prefix}/scratch.cc"
-              "${prefix}/supported.cc" "${prefix}/winograd.cc")
+  add_library(kernels OBJECT ${avx2} ${avx512} "${prefix}/attention.cc" "${prefix}/recurrence.cc"
+              "${prefix}/scratch.cc" "${prefix}/supported.cc" "${prefix}/winograd.cc")
   set_target_properties(kernels PROPERTIES POSITION_INDEPENDENT_CODE ON)
   target_compile_options(kernels PRIVATE -Wall -Wextra)
 endfunction()

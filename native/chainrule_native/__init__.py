@@ -16,6 +16,8 @@ from typing import Any
 import jax
 
 TARGETS = (
+    "chainrule_attention",
+    "chainrule_attention_gradient",
     "chainrule_batch_norm",
     "chainrule_batch_norm_gradient",
     "chainrule_convolution",

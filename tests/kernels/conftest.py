@@ -2,5 +2,5 @@
 
 from chainrule.kernels import native
 
-NATIVE = ["test_native.py", "test_native_recurrence.py"]
+NATIVE = ["test_native.py", "test_native_attention.py", "test_native_recurrence.py"]
 collect_ignore = [] if native.available() else NATIVE

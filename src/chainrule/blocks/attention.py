@@ -56,7 +56,8 @@ from jaxtyping import Array, Bool, Float, Int
 from chainrule.blocks.activations import identity, relu
 from chainrule.blocks.block import as_block
 from chainrule.errors import check_choice, check_heads
-from chainrule.kernels.rows import rows, steps, stored, summed_products
+from chainrule.kernels.attention import attend, attend_backward, masked_softmax
+from chainrule.kernels.rows import rows, steps, summed_products
 
 Mask = Bool[Array, "#T_q #T_k #m"] | None
 
@@ -79,9 +80,9 @@ def scaled_dot_product_attention_forward(
 ) -> tuple[Float[Array, "T_q d_v m"], AttentionCache]:
     """A = Σ weights V; the cache contains the weights (T_q, T_k, m)."""
     q, k, v = (x.transpose(2, 0, 1) for x in (Q, K, V))
-    a, weights = _attend(q * Q.shape[1] ** -0.5, k, v, _examples_first(mask))
+    a, weights = attend(q, k, v, _examples_first(mask), heads=1)
     A = a.transpose(1, 2, 0)
-    return A, AttentionCache(Q, K, V, A, weights.transpose(1, 2, 0))
+    return A, AttentionCache(Q, K, V, A, weights[:, 0].transpose(1, 2, 0))
 
 
 def scaled_dot_product_attention_backward(
@@ -91,9 +92,8 @@ def scaled_dot_product_attention_backward(
     q, k, v, a, da, weights = (
         x.transpose(2, 0, 1) for x in (cache.Q, cache.K, cache.V, cache.A, dA, cache.weights)
     )
-    scale = q.shape[-1] ** -0.5
-    dq, dk, dv = _attend_backward(da, q * scale, k, v, a, weights)
-    dQ, dK, dV = (x.transpose(1, 2, 0) for x in (dq * scale, dk, dv))
+    gradients = attend_backward(da, q, k, v, a, weights[:, None])
+    dQ, dK, dV = (d.transpose(1, 2, 0) for d in gradients)
     return dQ, dK, dV
 
 
@@ -102,17 +102,10 @@ scaled_dot_product_attention = as_block(
 )
 
 
-@partial(
-    jax.tree_util.register_dataclass,
-    data_fields=["X_q", "X_kv", "Wq", "Wk", "Wv", "Wo", "q", "k", "v", "joined", "weights"],
-    meta_fields=["heads"],
-)
-@dataclass(frozen=True)
-class MultiHeadCache:
-    """The values that the forward pass keeps.
+class MultiHeadCache(NamedTuple):
+    """The values that the forward pass keeps: Q, K, V and the outputs of the heads, as rows.
 
-    `weights` are those of each example and head; q, k and v are split into heads, with q divided
-    by √d, and `joined` are the outputs of the heads, as rows.
+    `weights` says how much each query takes of each key, for each example and head.
     """
 
     X_q: Float[Array, "T_q n_q m"]
@@ -121,12 +114,11 @@ class MultiHeadCache:
     Wk: Float[Array, "d n_kv"]
     Wv: Float[Array, "d_v n_kv"]
     Wo: Float[Array, "n_o d_v"]
-    q: Float[Array, "m heads T_q d_head"]
-    k: Float[Array, "m heads T_k d_head"]
-    v: Float[Array, "m heads T_k d_v_head"]
-    joined: Float[Array, "rows d_v"]
+    Q: Float[Array, "m T_q d"]
+    K: Float[Array, "m T_k d"]
+    V: Float[Array, "m T_k d_v"]
+    joined: Float[Array, "m T_q d_v"]
     weights: Float[Array, "m heads T_q T_k"]
-    heads: int
 
 
 def multi_head_attention_forward(
@@ -146,16 +138,12 @@ def multi_head_attention_forward(
 ) -> tuple[Float[Array, "T_q n_o m"], MultiHeadCache]:
     """A = Wo [head 1; head 2; …] + bo; OptionError if `heads` does not divide the rows of Wq."""
     check_heads("multi_head_attention(heads=…)", Wq.shape[0], heads)
-    T_q, T_k = X_q.shape[0], X_kv.shape[0]
-    scale = (Wq.shape[0] // heads) ** -0.5
     queries, keys = rows(X_q), rows(X_kv)
-    q = _split(queries @ (Wq * scale).T + (bq * scale).T, T_q, heads)
-    k, v = _split(keys @ Wk.T + bk.T, T_k, heads), _split(keys @ Wv.T + bv.T, T_k, heads)
-    mask = _examples_first(mask)
-    a, weights = _attend(q, k, v, None if mask is None else mask[:, None])
-    joined = _join(a)
-    A = steps(joined @ Wo.T + bo.T, T_q)
-    return A, MultiHeadCache(X_q, X_kv, Wq, Wk, Wv, Wo, q, k, v, joined, weights, heads)
+    Q = _by_example(queries @ Wq.T + bq.T, X_q)
+    K, V = _by_example(keys @ Wk.T + bk.T, X_kv), _by_example(keys @ Wv.T + bv.T, X_kv)
+    joined, weights = attend(Q, K, V, _examples_first(mask), heads=heads)
+    A = steps(joined.reshape(-1, joined.shape[2]) @ Wo.T + bo.T, X_q.shape[0])
+    return A, MultiHeadCache(X_q, X_kv, Wq, Wk, Wv, Wo, Q, K, V, joined, weights)
 
 
 def multi_head_attention_backward(
@@ -175,13 +163,11 @@ def multi_head_attention_backward(
     """Return the gradients of X_q, X_kv, the four matrices and the four biases, in that order."""
     c, (T_q, T_k) = cache, (cache.X_q.shape[0], cache.X_kv.shape[0])
     queries, keys, dZ = rows(c.X_q), rows(c.X_kv), rows(dA)
-    d_heads = _split(dZ @ c.Wo, T_q, c.heads)
-    a = _split(c.joined, T_q, c.heads)
-    gradients = _attend_backward(d_heads, c.q, c.k, c.v, a, c.weights)
-    dq, dk, dv = (_join(x) for x in gradients)
-    dq = dq * c.q.shape[-1] ** -0.5
-    dX_q, dX_kv = steps(dq @ c.Wq, T_q), steps(dk @ c.Wk + dv @ c.Wv, T_k)
-    products = ((dq, queries), (dk, keys), (dv, keys), (dZ, c.joined))
+    d_joined = (dZ @ c.Wo).reshape(c.joined.shape)
+    gradients = attend_backward(d_joined, c.Q, c.K, c.V, c.joined, c.weights)
+    dQ, dK, dV, joined = (x.reshape(-1, x.shape[2]) for x in (*gradients, c.joined))
+    dX_q, dX_kv = steps(dQ @ c.Wq, T_q), steps(dK @ c.Wk + dV @ c.Wv, T_k)
+    products = ((dQ, queries), (dK, keys), (dV, keys), (dZ, joined))
     dWq, dWk, dWv, dWo = (summed_products(d, x) for d, x in products)
     dbq, dbk, dbv, dbo = (d.sum(axis=0)[:, None] for d, _ in products)
     return dX_q, dX_kv, dWq, dWk, dWv, dWo, dbq, dbk, dbv, dbo
@@ -230,7 +216,7 @@ def additive_attention_forward(
     from_s = s_prev.T @ W1[:, n_a:].T + b1.T  # (m, n_1), equal for all steps
     h = jnp.tanh(from_A + from_s[:, None])
     z = (h @ W2.T)[..., 0] + b2
-    weights = _softmax(ENERGIES[g](z), None if mask is None else mask[0].T)
+    weights = masked_softmax(ENERGIES[g](z), None if mask is None else mask[0].T)
     context = _one_row(weights, A.transpose(2, 0, 1)).T
     return context, AdditiveCache(A, s_prev, W1, W2, h, z, weights.T, g)
 
@@ -303,71 +289,13 @@ def look_ahead_mask(T: int) -> Bool[Array, "T T 1"]:
     return (step[None] <= step[:, None])[..., None]
 
 
-def _attend(
-    q: Float[Array, "*batch T_q d"],
-    k: Float[Array, "*batch T_k d"],
-    v: Float[Array, "*batch T_k d_v"],
-    mask: Array | None,
-) -> tuple[Float[Array, "*batch T_q d_v"], Float[Array, "*batch T_q T_k"]]:
-    """Return the weighted means of the values, and the weights; q is already divided by √d."""
-    q, k, v = stored(q), stored(k), stored(v)
-    weights = _softmax(jnp.einsum("...id,...jd->...ij", q, k), mask)
-    return weights @ v, weights
-
-
-def _attend_backward(
-    da: Float[Array, "*batch T_q d_v"],
-    q: Float[Array, "*batch T_q d"],
-    k: Float[Array, "*batch T_k d"],
-    v: Float[Array, "*batch T_k d_v"],
-    a: Float[Array, "*batch T_q d_v"],
-    weights: Float[Array, "*batch T_q T_k"],
-) -> tuple[
-    Float[Array, "*batch T_q d"], Float[Array, "*batch T_k d"], Float[Array, "*batch T_k d_v"]
-]:
-    """Return the gradients of q, k and v.
-
-    Σ over j of dweights[i, j] weights[i, j] is dA[i]·A[i], a sum over d instead of T_k numbers.
-    """
-    da = stored(da)
-    weighted_sum = (da * a).sum(axis=-1, keepdims=True)
-    d_weights = jnp.einsum("...id,...jd->...ij", da, v)
-    dS = stored(weights * (d_weights - weighted_sum))
-    # The large matrices are the second factors, so that none of them has to be transposed.
-    dk = stored(q.swapaxes(-1, -2)) @ dS  # (*batch, d, T_k)
-    dv = stored(da.swapaxes(-1, -2)) @ weights  # (*batch, d_v, T_k)
-    return dS @ k, dk.swapaxes(-1, -2), dv.swapaxes(-1, -2)
-
-
-def _softmax(S: Float[Array, "*shape T_k"], mask: Array | None) -> Float[Array, "*shape T_k"]:
-    """Return e^S / Σ e^S over the last axis and the visible places, 0 if there are none.
-
-    A number is added to hide a place instead of selecting: XLA computes the product before it, the
-    largest, the exponential and the sum in one pass.
-    """
-    visible = None
-    if mask is not None:
-        lowest = float(jnp.finfo(S.dtype).min) / 2
-        S = S + jnp.where(mask, 0, jnp.asarray(lowest, S.dtype))
-        visible = mask.any(axis=-1, keepdims=True).astype(S.dtype)
-    E = jnp.exp(S - S.max(axis=-1, keepdims=True))
-    return E * ((1 if visible is None else visible) / E.sum(axis=-1, keepdims=True))
-
-
 def _examples_first(mask: Mask) -> Array | None:
     return None if mask is None else mask.transpose(2, 0, 1)
 
 
-def _split(R: Float[Array, "rows d"], T: int, heads: int) -> Float[Array, "m heads T d_head"]:
-    """Return the features of each head, from those of all heads."""
-    m, d_head = R.shape[0] // T, R.shape[1] // heads
-    return R.reshape(m, T, heads, d_head).transpose(0, 2, 1, 3)
-
-
-def _join(x: Float[Array, "m heads T d_head"]) -> Float[Array, "rows d"]:
-    """Return the features of all heads, one head after the other."""
-    m, heads, T, d_head = x.shape
-    return stored(x.transpose(0, 2, 1, 3)).reshape(m * T, heads * d_head)
+def _by_example(R: Float[Array, "rows n"], X: Float[Array, "T n_x m"]) -> Float[Array, "m T n"]:
+    """Return rows as many examples and steps as X has."""
+    return R.reshape(X.shape[2], X.shape[0], -1)
 
 
 def _one_row(weights: Float[Array, "m T"], a: Float[Array, "m T n"]) -> Float[Array, "m n"]:
